@@ -1,0 +1,5 @@
+"""The sockets of the area."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []

@@ -1,0 +1,5 @@
+"""When beat looks after the area. No models: beat reads it early."""
+
+from dashboard.publishing.schedule import comparing
+
+SCHEDULE = comparing("caching", "cache policies")

@@ -1,0 +1,1 @@
+"""Adding, checking, changing and forgetting servers, and who may do what on them."""

@@ -1,0 +1,1 @@
+"""Live pages: one reader for all who watch, and who may watch."""

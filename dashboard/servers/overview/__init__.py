@@ -1,0 +1,1 @@
+"""The fleet and one server's overview."""

@@ -1,0 +1,1 @@
+"""Looking at every server, and what is kept of it."""

@@ -1,0 +1,1 @@
+"""What a page says when a server did not do what it asked."""

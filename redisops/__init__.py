@@ -1,0 +1,1 @@
+"""Redis patterns for microservices: each atomic, observable and safe under failure."""
