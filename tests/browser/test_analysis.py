@@ -6,10 +6,17 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Stage
 from tests.pages import count
+
+UNCOUNTED = """
+import django
+django.setup()
+from dashboard.keys.survey.models import Pass
+Pass.objects.filter(server__slug="two").delete()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +42,21 @@ def test_the_tree_leads_to_the_analysis_and_the_map_into_a_folder(
     page.wait_for_url("**/analysis/?prefix=*")
     expect(page.locator("h1")).to_contain_text("session:")
     assert violations(page) == []
+
+
+def test_counting_dims_nothing(stage: Stage, visit: Callable[..., Page]) -> None:
+    with stage.two.client() as plain:
+        plain.set("cart:1", "x")
+    stage.console.run("-c", UNCOUNTED)
+    page = visit("/")
+    held: list[Route] = []
+    page.route("**/analysis/visit/**", lambda route: held.append(route))
+    page.goto("/servers/two/keys/")  # asks for a count by itself, and hears nothing
+    asking = page.locator("#tree .htmx-request")
+    expect(asking).to_have_count(1)
+    page.wait_for_timeout(1000)  # what a slow answer changes, it changes after 300 ms
+
+    for part in (".list .busy", "#tree .busy"):
+        assert page.locator(part).evaluate("(part) => getComputedStyle(part).opacity") == "1"
+    held[0].fulfill(status=204)
+    expect(asking).to_have_count(0)

@@ -26,6 +26,11 @@ KEYS = {
 # The rules whose result another width may change where the markup is the same.
 LOOKS = ("color-contrast", "link-in-text-block", "scrollable-region-focusable")
 NOWHERE, UNCLEAR = "/no/such/page/", "/servers/shop/pubsub/?kind=x"
+# The innermost of what reaches farther right than the window.
+STICKS_OUT = """() => [...document.querySelectorAll("body *")]
+  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1)
+  .filter((one, _, all) => !all.some((other) => other !== one && one.contains(other)))
+  .slice(0, 3).map((one) => one.outerHTML.slice(0, 200)).join("\\n")"""
 STATUS = {NOWHERE: 404, UNCLEAR: 422}  # of all others 200
 PAGES = [
     "/", "/servers/", "/servers/add/", *pages.plain_pages("shop"),
@@ -106,7 +111,7 @@ def test_every_page_is_accessible_and_fits(visit, violations, made):
 
     def look(page: Page, where: str, *rules: str) -> None:
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found.append(f"{where} scrolls sideways")
+            found.append(f"{where} scrolls sideways: {page.evaluate(STICKS_OUT)}")
         found.extend(f"{where}: {line}" for line in violations(page, *rules))
 
     for page, path in in_turns(tabs, paths):

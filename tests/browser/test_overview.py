@@ -1,6 +1,9 @@
 """One server's overview while it moves: words, shapes, points and marks that go with the plots."""
 
+from contextlib import suppress
+
 import pytest
+import redis
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -102,3 +105,18 @@ def test_the_switch_keeps_the_verdicts_shape(visit, stage):
         expect(switch).to_have_text("Unreachable")
     finally:
         stage.shop.resume()
+
+
+def test_long_names_of_commands_stay_in_their_column(visit, stage):
+    page = visit(SHOP)
+    busiest = page.locator("#part-top")
+    asked = "CLUSTER COUNT-FAILURE-REPORTS"
+    with stage.shop.client() as plain:
+        for _ in range(3000):
+            # Refused by a server that is no cluster: its name is followed by a count of errors.
+            with suppress(redis.ResponseError):
+                plain.execute_command(asked, "x")
+    expect(busiest.locator("td", has_text=asked)).to_contain_text("err/s")
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 1440
+    assert busiest.evaluate("(part) => part.firstElementChild.scrollWidth <= part.clientWidth")

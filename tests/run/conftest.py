@@ -143,6 +143,14 @@ class Console:
             self.process.wait()
 
 
+@pytest.fixture(autouse=True)
+def heard_hangup() -> Iterator[None]:
+    """Under nohup a child ignores SIGHUP, as it should; these consoles are to hear it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture(scope="session")
 def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Static files for all consoles of the session: those of `make test`, or built here."""
