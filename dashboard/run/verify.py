@@ -34,7 +34,7 @@ def test() -> bool:
     # A module's server and its fixtures are started once, on one of two processes.
     chosen = os.environ.get("TESTS", "tests").split()
     parallel = ["-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "loadfile"]
-    # By file, in the order of tests/conftest.py: the long ones first, none left for the end.
+    # By file, in the order of tests/conftest.py.
     parallel.append("--no-loadscope-reorder")
     # Thousands of real servers, threads and browsers on a busy machine: a few failures are tried
     # once more, and what passes only then is printed with its traceback, to be mended.
