@@ -53,11 +53,13 @@ class Asking:
     def of(
         self, redis: Any, node: Any, keys: Sequence[bytes], owner: tuple[Any, Any] | None = None
     ) -> Steps[list[Facts]]:
-        """The facts of ``keys``, without those that are gone or out of reach. One round trip.
+        """The facts of ``keys``, without those that are gone or out of reach. One round trip, and
+        one more when the server turns out to count use the other way.
 
         ``redis`` may be a replica: then ``owner`` (client, node) is its primary, and in a second
         trip that is asked how much they are used. A replica knows only of its own readers.
         """
+        use = self.use
         asked = [(key, command) for key in keys for command in self._asked(key)]
         if not asked:
             return []
@@ -70,6 +72,12 @@ class Asking:
         found: dict[bytes, dict[str, Any]] = {key: {} for key in keys}
         for (key, command), reply in zip(asked, replies, strict=True):
             found[key][command[0]] = self._told(command, reply)
+        if self.use != use:
+            again = [("OBJECT", self.use, key) for key in keys]
+            client, where = owner or (redis, node)
+            replies = yield from calls.send(client, [(where, command) for command in again])
+            for key, command, reply in zip(keys, again, replies, strict=True):
+                found[key]["OBJECT"] = self._told(command, reply)
         return [facts for key, told in found.items() if (facts := self._facts(key, told))]
 
     def _told(self, command: Sequence[Any], reply: Any) -> Any:
