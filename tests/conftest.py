@@ -69,8 +69,8 @@ def start_home() -> None:
 start_home()
 
 
-# The browser keeps one of two processes, and more than a core, busy for the first half of a run.
-# Beside it runs what mostly waits; whole consoles start once it is through.
+# The browser keeps one process, and more than a core, busy for the first half of a run. Beside it
+# runs what mostly waits; whole consoles start once it is through.
 FOLDERS = ("browser", "redisops", "run", "dashboard", "faults")
 
 

@@ -31,9 +31,10 @@ def lint() -> bool:
 
 
 def test() -> bool:
-    # A module's server and its fixtures are started once, on one of two processes.
+    # A module's server and its fixtures are started once, on one of three processes: on two cores
+    # there is room for a third, since much of what a test does is to wait for servers.
     chosen = os.environ.get("TESTS", "tests").split()
-    parallel = ["-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "loadfile"]
+    parallel = ["-n", os.environ.get("TEST_PROCESSES", "3"), "--dist", "loadfile"]
     # By file, in the order of tests/conftest.py.
     parallel.append("--no-loadscope-reorder")
     # Thousands of real servers, threads and browsers on a busy machine: a few failures are tried
