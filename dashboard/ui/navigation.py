@@ -124,7 +124,7 @@ def groups(request: HttpRequest, server: Any | None) -> list[Group]:
     urls = [_url(entry, server) for entry in shown]
     current = _current(request.path, urls)
     own = _of_area(request, zip(shown, urls, strict=True))
-    if own and current not in own:
+    if server is not None and own and current not in own:
         current = own[0]  # such as /bulk/, which is a page of keys
     letters = _letters(shown)
     links = [

@@ -69,7 +69,7 @@
     return new uPlot({
       ...size(host),
       legend: { show: false },
-      padding: [10, 14, 0, 0],
+      padding: [10, 22, 0, 0],
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       // One look has no width: ten minutes on each side of it.

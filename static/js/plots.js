@@ -152,7 +152,7 @@
       width: host.clientWidth - 8,
       height: host.clientHeight - 8,
       legend: { show: false },
-      padding: [10, 14, 0, 0],
+      padding: [10, 22, 0, 0],
       cursor: { points: { size: 6 }, drag: { x: false, y: false }, sync: { key: "overview", setSeries: false } },
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       scales: { x: { time: true, range: (_, low, high) => [high - data.seconds + data.step, high] }, y: { range: bounds(unit, name) } },
@@ -162,7 +162,7 @@
       },
       axes: [
         { ...axis, size: 26, grid: { show: false }, space: 76, values: hours },
-        { ...axis, size: 58, space: 30, incrs: unit.startsWith("bytes") ? POWERS : undefined, values: (_, ticks) => ticks.map((tick) => UNITS[unit](tick)) },
+        { ...axis, size: 66, space: 30, incrs: unit.startsWith("bytes") ? POWERS : undefined, values: (_, ticks) => ticks.map((tick) => UNITS[unit](tick)) },
       ],
       series: [
         {},

@@ -115,8 +115,8 @@ def _filled(data: Any, policy: Policy) -> dict[str, Any]:
     told: dict[str, Any] = {
         "algorithm": policy.algorithm, "limit": policy.limit, "period": said_period(policy.period),
         "burst": "" if policy.burst is None else policy.burst, "cost": policy.cost,
-        "together": "", "shape": "bursts", "rate": f"{max(usual * 2, 0.1):.3g}",
-        "peak": f"{max(usual * 10, 1):.3g}",
+        "together": "", "shape": "bursts", "rate": _rounded(max(usual * 2, 0.1)),
+        "peak": _rounded(max(usual * 10, 1)),
         "seconds": min(max(round(period * 5), 180), 1800), "callers": 5, "skew": 1, "takes": 200,
     }  # fmt: skip
     if "shape" in data or "limit" in data:
@@ -125,6 +125,11 @@ def _filled(data: Any, policy: Policy) -> dict[str, Any]:
         empty = {name for name, text in given.items() if not str(text).strip()} - {"burst"}
         return told | {name: text for name, text in given.items() if name not in empty}
     return told
+
+
+def _rounded(value: float) -> str:
+    """To three digits, in figures: 1000, never 1e+03."""
+    return f"{float(f'{value:.3g}'):.12g}"
 
 
 def _number(data: Any, name: str, otherwise: float) -> float:

@@ -138,6 +138,14 @@ def test_the_page_tries_a_draft_before_it_is_saved(checkout, viewer, client_for)
     assert b"Nothing was tried" in browser.get(page, log).content
 
 
+def test_large_numbers_are_filled_in_as_figures(checkout, viewer, client_for):
+    page = reverse("limits:try", args=[checkout.server.slug, checkout.name])
+
+    answer = client_for(viewer).get(page, {"limit": "6000", "period": "1 min", "burst": "6000"})
+
+    assert 'name="peak" value="1000"' in " ".join(answer.content.decode().split())
+
+
 def test_the_editor_posts_its_draft_and_gets_an_address(checkout, viewer, client_for):
     browser = client_for(viewer)
     data = {"algorithm": "fixed_window", "limit": "7", "period": "5 min", "name": "x", "note": "y"}
