@@ -50,6 +50,17 @@ def test_no_template_has_what_the_policy_refuses():
     assert not broken_in(rule)
 
 
+def test_what_polls_is_named():
+    """Else a morph takes it for another element, whose attributes are not the timer's: the next
+    answer then goes where that one's would."""
+    tags = re.compile(r"<\w[^<]*?hx-trigger=\"every[^<]*?>")
+
+    def nameless(text: str) -> list[str]:
+        return [tag for tag in tags.findall(text) if not re.search(r"\sid=", tag)]
+
+    assert broken_in(nameless) == {}
+
+
 def test_templates_stay_small():
     lines = {path: len(path.read_text().splitlines()) for path in templates()}
     long = [

@@ -18,6 +18,8 @@ from dashboard.keys.survey.models import Pass
 Pass.objects.filter(server__slug="two").delete()
 """
 
+MANY = "for n = 1, 20000 do redis.call('set', 'f' .. n % 40 .. ':' .. ARGV[1] .. ':' .. n, n) end"
+
 
 @pytest.fixture(scope="module")
 def counted(stage: Stage) -> Stage:
@@ -60,3 +62,20 @@ def test_counting_dims_nothing(stage: Stage, visit: Callable[..., Page]) -> None
         assert page.locator(part).evaluate("(part) => getComputedStyle(part).opacity") == "1"
     held[0].fulfill(status=204)
     expect(asking).to_have_count(0)
+
+
+def test_the_list_stays_while_the_tree_grows(stage: Stage, visit: Callable[..., Page]) -> None:
+    """The map, which comes with the first figures, moves what asks for more to another place."""
+    with stage.two.client() as plain:
+        for part in range(30):
+            plain.eval(MANY, 0, part)
+    stage.console.run("-c", UNCOUNTED)
+    page = visit("/servers/two/keys/")
+    expect(page.locator("#tree-growing")).to_have_count(1)
+    foot = page.locator("#tree .p-foot")
+
+    expect(foot).to_contain_text("Every name was counted", timeout=60_000)
+    expect(page.locator("#tree-growing")).to_have_count(0)
+    page.wait_for_timeout(2500)  # a timer that outlived its element would ask once more
+    expect(page.locator(".pane.list")).to_have_count(1)
+    expect(page.locator("#tree")).to_have_count(1)

@@ -36,7 +36,7 @@ def panel(job: Job) -> dict[str, Any]:
         "wants_undo": bool(job.params.get("undo")),
         "failed": failed,
         "failed_url": _url("bulk_failed", job) if failed else "",
-        "taken_url": _url("bulk_taken", job),
+        "taken_url": _url("bulk_taken", job) if "list" in job.params else "",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -101,8 +102,9 @@ def test_keys_of_every_type_go_to_another_server_exactly(
 
 
 def test_names_that_are_taken_are_skipped_replaced_or_stop_it(
-    asked: HttpRequest, server: Server, data: redis.Redis
-) -> None:
+    asked: HttpRequest, server: Server, data: redis.Redis, owner: User,
+    client_for: Callable[..., Client],
+) -> None:  # fmt: skip
     def begin(conflict: str) -> Job:
         return importing.begin(asked, upload, conflict=conflict)
 
@@ -124,6 +126,12 @@ def test_names_that_are_taken_are_skipped_replaced_or_stop_it(
     kept = {dump.key: dump for chunk in removal.chunks.all() for dump in chunk.dumps()}
     assert (kept[b"a"].payload, kept[b"a"].expires_at) == before
     assert removal.offered == 4
+    visitor = client_for(owner)
+    page = visitor.get(replaced.get_absolute_url()).content.decode()
+    assert removal.get_absolute_url() in page
+    # What a page asks for by itself must be there: htmx shows a 404 in its place.
+    loaded = re.findall(r'hx-get="([^"]+)" hx-trigger="load"', page)
+    assert [visitor.get(url).status_code for url in loaded] == [200] * len(loaded)
 
 
 def test_expired_and_own_names_are_left_out_and_prefixes_replaced(
