@@ -30,6 +30,9 @@
     }[state];
     place.classList.toggle("paused", state === "paused");
     place.classList.toggle("lost", state === "lost" || state === "connecting");
+    // What the switch says of the server is as old as the page; the overview keeps it up to date.
+    const told = document.querySelector(".switch [data-state-now]");
+    if (told && !document.querySelector("#part-verdict")) told.hidden = state === "lost";
     if (place.textContent !== text) place.textContent = text;
   }
 
